@@ -35,7 +35,7 @@ def test_each_action_is_its_request_of_the_contract() -> None:
     base = "/api/v1/training_runs/s:train:0/checkpoints/weights/a%20b"
     job = Job(PATH, State(False, None), RequestedExpiry(86_400))
     requests = {
-        action.name: (action.method, job.url(action.suffix), action.body(job.expiry))
+        action.name: (action.method, job.url(action.suffix), action.body(job.expiry, NOW))
         for action in ACTIONS.values()
         if action.method
     }
@@ -49,7 +49,7 @@ def test_each_action_is_its_request_of_the_contract() -> None:
         "restore": ttl,
         "delete": ("DELETE", base, None),
     }
-    assert ACTIONS["set_ttl"].body(RequestedExpiry()) == {"ttl_seconds": None}
+    assert ACTIONS["set_ttl"].body(RequestedExpiry(), NOW) == {"ttl_seconds": None}
 
 
 @pytest.mark.parametrize(

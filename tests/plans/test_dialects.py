@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 
 import pandas as pd
 import pytest
@@ -134,7 +135,7 @@ def test_a_kill_between_the_halves_of_a_pair(tuft: DemoServer, client_of: Make, 
     sampler, training = plan.frame["tinker_path"]
     kept = client.planner.journal()
     kept.record_plan(plan.id, tuft.url, "delete", build_jobs(plan.rows), None, ALL)
-    kept.record_attempt(plan.id, sampler, 1)
+    kept.record_attempt(plan.id, sampler, 1, datetime.now(UTC))
     if outcome:
         kept.record_outcome(plan.id, sampler, outcome)
     tuft.state.delete(tuft.state.find(training))

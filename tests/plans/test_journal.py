@@ -10,6 +10,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,7 @@ def test_a_row_is_not_begun_then_begun_then_ended(tmp_path: Path) -> None:
     """Each record advances a row; an unknown outcome leaves it open, and a later record corrects an earlier one."""
     journal, path = start(tmp_path, 1), "tinker://r/weights/0"
     states = [journal.read_plans()[0].rows[path].state]
-    journal.record_attempt("plan-1", path, 1)
+    journal.record_attempt("plan-1", path, 1, datetime.now(UTC))
     states.append(journal.read_plans()[0].rows[path].state)
     journal.record_outcome("plan-1", path, "unknown", 500, "oh")
     states.append(journal.read_plans()[0].rows[path].state)
@@ -69,7 +70,7 @@ def test_it_is_only_ever_appended_to(tmp_path: Path) -> None:
     journal = start(tmp_path)
     path = journal.find_path("plan-1")
     first = path.read_bytes()
-    journal.record_attempt("plan-1", "tinker://r/weights/0", 1)
+    journal.record_attempt("plan-1", "tinker://r/weights/0", 1, datetime.now(UTC))
     journal.record_outcome("plan-1", "tinker://r/weights/0", "failed", 403, "no\nline break")
     journal.record_plan("plan-2", "http://server", "publish", [])
     content = path.read_bytes()

@@ -443,16 +443,20 @@ def test_a_saved_plan_comes_back_as_it_was(
 def test_what_a_saved_plan_does_not_send_is_not_sent(server: DemoServer, client: tkf.Client, tmp_path: Path) -> None:
     """What was held or refused when a plan was saved stays so, though no guard would hold it now, and nothing refuse it."""
     first, far, replaced = (list(run.checkpoints.values()) for run in server.state.runs()[:3])
-    rows = [max(first, key=lambda row: row.time), far[0], replaced[0]]
+    rows = [max((row for row in first if row.kind == "training"), key=lambda row: row.time), far[0], replaced[0]]
+    newest = server.state.add_checkpoint(rows[0].run, "sampler")
     server.state.set_ttl(rows[1], 3650 * 86_400 - 60)
     paths = [row.tinker_path for row in rows]
     frame = client.checkpoints().query("tinker_path in @paths")
     server.state.delete(rows[2])
     server.state.add_checkpoint(rows[2].run, rows[2].kind, rows[2].name)
     client.cache.clear()
-    plans = [frame.tinker.delete().only(paths[::2]), frame.tinker.extend("30d").only([paths[1]])]
+    plans = [
+        frame.tinker.delete().only(paths[::2]).allow("public", "newest", "sampler"),
+        frame.tinker.extend("30d").only([paths[1]]),
+    ]
     assert [verdict for plan in plans for verdict in plan.frame["verdict"]] == ["held", "refused", "refused"]
-    server.state.add_checkpoint(rows[0].run, rows[0].kind)
+    server.state.delete(newest)
     client.cache.clear()
     for plan in plans:
         back = load_plan(plan.save(tmp_path / "plan.json"), client=client)

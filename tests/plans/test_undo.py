@@ -319,6 +319,33 @@ def test_a_clock_that_differs_from_the_services_changes_nothing(client_of: Make,
             assert timedelta(0) <= before[path] - expiry <= timedelta(seconds=30)
 
 
+@pytest.mark.few(1)
+@pytest.mark.parametrize("call", ["extend", "set_ttl"])
+@pytest.mark.parametrize("ahead", [-900, 86_400])
+def test_our_clock_may_be_set_between_the_steps(
+    server: DemoServer, client_of: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, call: str, ahead: int
+) -> None:
+    """An extension and an undo lead to the same expiry whether our clock was set meanwhile or not, as they go by the server's."""
+    frame = client_of(server).checkpoints().query("expires_in_days > 2").head(3)
+    before = expiries(server, frame["tinker_path"].tolist())
+    file = getattr(frame.tinker, call)("30d").allow(*ALL).save(tmp_path / "plan.json")
+
+    class Ahead(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:
+            return datetime.now(tz) + timedelta(seconds=ahead)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("tinker_frames.rest.transport.datetime", Ahead)
+        assert (client_of(server).load_plan(file).run(confirm=True)["outcome"] == "done").all()
+    if call == "extend":
+        for path, expiry in expiries(server, list(before)).items():
+            assert timedelta(0) <= before[path] + timedelta(days=30) - expiry <= timedelta(seconds=30)
+    assert (undo(client=client_of(server))["outcome"] == "done").all()
+    for path, expiry in expiries(server, list(before)).items():
+        assert timedelta(0) <= before[path] - expiry <= timedelta(seconds=60)
+
+
 def test_less_than_an_hour_of_old_life_is_said_and_left(server: DemoServer, client: tkf.Client) -> None:
     """An expiry too near to be set again is left with a reason; the other rows are restored."""
     frame = client.checkpoints().query("not public and expires_at.isna()").head(3)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
@@ -76,7 +76,7 @@ class Billing:
 
     def _now(self) -> datetime:
         """Return the time by the server's clock, as far as it is known."""
-        return datetime.now(UTC) + self._transport.clock_offset
+        return self._transport.get_time()
 
     def _read_span(self, start: Moment, end: Moment | None, options: Options) -> tuple[Window, Listing]:
         span = parse_span(start, end, self._now())

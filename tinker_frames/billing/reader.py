@@ -56,7 +56,7 @@ class UsageReader:
 
     def _find_settled(self) -> datetime:
         """Return the time until which all usage has come in, by the server's clock as far as it is known."""
-        return datetime.now(UTC) + self._transport.clock_offset - SETTLED_AFTER
+        return self._transport.get_time() - SETTLED_AFTER
 
     def _request_all(self, windows: list[Window], bar: Progress) -> tuple[dict[Window, Listing], datetime | None]:
         """Request some windows and keep their events; also return the earliest time up to which an answer says that costs are invoiced."""

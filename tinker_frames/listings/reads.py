@@ -51,11 +51,11 @@ def read_reads(transport: Transport, within_s: float, *, progress: bool | None =
     if within_s > timedelta(days=MOST_DAYS).total_seconds():
         raise InvalidRequestError("reads of more than ten years are not looked up", hint="Use e.g. 60d.")
     for _ in range(2):  # the first answer shows the server's clock, by which it may be another day
-        now = _get_time(transport)
+        now = transport.get_time()
         first = (now - timedelta(seconds=within_s)).date()
         days = [first + timedelta(days=place) for place in range((now.date() - first).days + 1)][::-1]
         found, problem = _read_days(transport, days, progress=progress, refresh=refresh)
-        if _get_time(transport).date() == now.date():
+        if transport.get_time().date() == now.date():
             break
     known: list[date] = []
     for day in days:  # from today on back, up to the first that is not known
@@ -84,18 +84,13 @@ def _read_days(
                     continue
                 found[day] = reads
                 settled = datetime.combine(day, time(), UTC) + timedelta(days=1) + SETTLED_AFTER
-                is_settled = settled <= _get_time(transport)
+                is_settled = settled <= transport.get_time()
                 has_entries = not isinstance(answer, TinkerError) and bool(answer["entries"])
                 if is_settled and has_entries:  # an empty answer may be a mistake of the server's
                     final[str(day)] = json.dumps(reads).encode()
     if transport.account == account:
         transport.permanent.add(KIND, final)
     return found, problem
-
-
-def _get_time(transport: Transport) -> datetime:
-    """Return the time by the server's clock, as far as it is known."""
-    return datetime.now(UTC) + transport.clock_offset
 
 
 def _describe_error(error: TinkerError) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
 from ..errors import InvalidRequestError
@@ -165,9 +165,9 @@ class Action:
         wanted = expiry.resolve(now) if self.sets_expiry else None
         return wanted is not None and (state.expires_at is None or wanted < state.expires_at)
 
-    def body(self, expiry: RequestedExpiry) -> dict[str, Any] | None:
-        """Return the body of its request."""
-        return {"ttl_seconds": expiry.seconds(datetime.now(UTC))} if self.sets_expiry else None
+    def body(self, expiry: RequestedExpiry, now: datetime) -> dict[str, Any] | None:
+        """Return the body of its request, sent at a time by the server's clock."""
+        return {"ttl_seconds": expiry.seconds(now)} if self.sets_expiry else None
 
     def _code(self, given: Mapping[str, Any]) -> str:
         """Return the call as code, to be put after `frame.tinker.`."""

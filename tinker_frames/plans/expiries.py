@@ -91,9 +91,7 @@ def _refuse_missing(path: Any) -> InvalidRequestError:
     return InvalidRequestError(f"no TTL is given for {path}", hint="Drop the rows without one, or fill it in.")
 
 
-def request_expiries(
-    rows: pd.DataFrame, action: Action, arguments: Arguments, now: datetime, clock_offset: timedelta
-) -> pd.DataFrame:
+def request_expiries(rows: pd.DataFrame, action: Action, arguments: Arguments, now: datetime) -> pd.DataFrame:
     """Return facts with the requested expiry of each row; a row for which none can be requested is refused.
 
     Parameters
@@ -105,9 +103,7 @@ def request_expiries(
     arguments
         What it was called with.
     now
-        The present time, by our clock.
-    clock_offset
-        By how much the server's clock, by which rows expire, is ahead of ours.
+        The present time by the server's clock, by which rows expire.
     """
     if arguments.ttls is not None:
         ttls = [arguments.ttls[path] if path else None for path in rows[KEY]]
@@ -117,17 +113,17 @@ def request_expiries(
     by = arguments.ttl_seconds
     expiries, refusals = [], []
     for state, refusal in zip(build_states(rows), rows["refusal"], strict=True):
-        expiry, problem = _extend(state, by, now, clock_offset)
+        expiry, problem = _extend(state, by, now)
         expiries.append(expiry)
         refusals.append(refusal or problem)
     return add_expiries(rows, expiries).assign(refusal=pandas_array("text", refusals))
 
 
-def _extend(state: State, by: int, now: datetime, clock_offset: timedelta) -> tuple[RequestedExpiry, str]:
-    """Return a later expiry by our clock, and why it cannot be requested; one of never stays never."""
+def _extend(state: State, by: int, now: datetime) -> tuple[RequestedExpiry, str]:
+    """Return a later expiry, and why it cannot be requested; one of never stays never."""
     if not state.is_expiry_known:
         return RequestedExpiry(), UNKNOWN
-    expires_at = state.shift_expiry(-clock_offset).expires_at
+    expires_at = state.expires_at
     if expires_at is None:
         return RequestedExpiry(), ""
     ttl_seconds = (expires_at - now - MARGIN).total_seconds() + by

@@ -1,10 +1,13 @@
-"""One checkpoint of a plan: its state, the expiry that is requested, the job of changing it, and its outcome; pure."""
+"""One checkpoint of a plan: its state, the expiry that is requested, the job of changing it, and its outcome; pure.
+
+All times are by the server's clock, as the expiries in its lists are: ours may differ, and be set while a plan waits.
+"""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from ..errors import TinkerError
@@ -14,14 +17,6 @@ from ..schema.paths import bare_name, checkpoint_url, parse, parse_known
 TOLERANCE = timedelta(minutes=5)
 # Subtracted from an expiry that must not be later than a given time, since the request takes time to arrive.
 MARGIN = timedelta(seconds=10)
-CLOCK_NOISE = timedelta(
-    seconds=2
-)  # up to which two clocks count as one: a `Date` is exact to a second, and takes time to arrive
-
-
-def ignore_noise(clock_offset: timedelta) -> timedelta:
-    """Return by how much one clock is ahead of another; nothing if that is within what cannot be told."""
-    return clock_offset if abs(clock_offset) > CLOCK_NOISE else timedelta(0)
 
 
 @dataclass(frozen=True)
@@ -38,13 +33,6 @@ class State:
     def is_expiry_known(self) -> bool:
         """Whether `expires_at` says when it expires, None being never."""
         return self.expires_at is not None or self.expiry_unknown is False
-
-    def shift_expiry(self, by: timedelta) -> State:
-        """Return the state by a clock that is ahead by this time; of an expiry at the end of all times, the same."""
-        try:
-            return self if self.expires_at is None else replace(self, expires_at=self.expires_at + by)
-        except OverflowError:
-            return self
 
     def is_same_object(self, other: State) -> bool | None:
         """Tell whether both are of one checkpoint, and not of two that were saved under one name; sizes may be filled in later.

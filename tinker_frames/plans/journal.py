@@ -78,9 +78,9 @@ class Journal:
         self._append(name, line, force=True)
         return name
 
-    def record_attempt(self, plan: str, tinker_path: str, attempt: int) -> None:
-        """Record that a request is about to be sent."""
-        self._append(plan, SendLine(at=datetime.now(UTC), tinker_path=tinker_path, attempt=attempt))
+    def record_attempt(self, plan: str, tinker_path: str, attempt: int, at: datetime) -> None:
+        """Record that a request is about to be sent, at a time by the server's clock."""
+        self._append(plan, SendLine(at=at, tinker_path=tinker_path, attempt=attempt))
 
     def record_outcome(
         self,

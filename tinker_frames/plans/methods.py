@@ -36,7 +36,8 @@ class PlanMethods:
             One row per checkpoint and plan, in the order of the plans; times in UTC:
 
             * `plan` (str): the plan's id
-            * `started_at`, `sent_at`, `ended_at` (datetime64[us, UTC]): when the plan was started, the write last sent, its outcome known
+            * `started_at`, `sent_at`, `ended_at` (datetime64[us, UTC]): when the plan was started, the write last sent (by the server's
+              clock), its outcome known
             * `action` (str): as of `df.tinker`, or `restore`, which an undo of `expire` and `set_ttl` does
             * `tinker_path` (str)
             * `state` (category): `planned` (not sent), `sent` (outcome not known) or `ended`

@@ -9,7 +9,7 @@ import os
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -70,9 +70,8 @@ class Source(Protocol):
     def base_url(self) -> str:
         """The server's address."""
 
-    @property
-    def clock_offset(self) -> timedelta:
-        """By how much the server's clock is ahead of ours, by the last response."""
+    def get_time(self) -> datetime:
+        """Return the present time by the server's clock, as far as it is known."""
 
     def read_facts(self, paths: list[str], since: datetime | None = None) -> pd.DataFrame:
         """Return what is known of checkpoints, as `preview.collect_facts`, by a reading that is not from before `since`."""
@@ -155,8 +154,7 @@ class Plan:
     def _preview(self) -> pd.DataFrame:
         """The frame, made once: what is shown is what is confirmed and run."""
         note = f"not kept by {self.rule}" if self.rule else ""
-        now, offset = datetime.now(UTC), self.source.clock_offset
-        frame = preview_rows(self.rows, self.action, self.allowed, now, note, clock_offset=offset)
+        frame = preview_rows(self.rows, self.action, self.allowed, self.source.get_time(), note)
         cost = float("nan") if self.rate is None else frame["size_gb"].astype("float64") * self.rate
         frame.insert(list(frame.columns).index("size_gb") + 1, "storage_usd_month", cost)
         frame.attrs["tinker"] = {"plan": self.id, "action": self.action.name, "metrics": list(self.metrics)}
@@ -375,7 +373,7 @@ class Plan:
 def make_plan(action: Action, paths: Iterable[str], source: Source, arguments: Arguments, since: datetime) -> Plan:
     """Return a plan for these tinker paths, whose present state is not from before `since`."""
     rows = source.read_facts(list(paths), since)
-    rows = request_expiries(rows, action, arguments, datetime.now(UTC), source.clock_offset)
+    rows = request_expiries(rows, action, arguments, source.get_time())
     rate = _find_rate(action, source)
     return Plan(make_plan_id(), action, rows, source, rate=rate, code=arguments.code)
 
@@ -409,7 +407,9 @@ def restore_plan(saved: SavedPlan, source: Source) -> Plan:
     rows = restore_jobs(source.read_facts([job.tinker_path for job in jobs]), jobs)
     pairs = zip(rows["refusal"], rows["tinker_path"], strict=True)
     rows["refusal"] = pandas_array("text", [now or saved.refused.get(path, "") for now, path in pairs])
-    for given, flag in ((saved.given, True), (saved.unknown, None)):
+    held = [path for given in (saved.given, saved.unknown) for paths in given.values() for path in paths]
+    found = {name: held for name, guard in GUARDS.items() if guard.is_found}
+    for given, flag in ((found, False), (saved.given, True), (saved.unknown, None)):
         rows = mark_given(rows, {GUARDS[name].column: paths for name, paths in given.items()}, flag)
     return Plan(
         saved.id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from .actions import ACTIONS, Arguments, get_action
 from .expiries import list_paths, read_ttls
 from .given import add_given, find_reading, refuse_replaced, refuse_unnamed
 from .history import build_journal_frame, describe_runs, find_runs
-from .jobs import Job, RequestedExpiry, State, ignore_noise
+from .jobs import Job, RequestedExpiry, State
 from .journal import Journal
 from .plan import Plan, load_plan, make_plan
 from .preview import collect_facts, find_namesakes
@@ -70,10 +70,9 @@ class Planner:
         """The server's address."""
         return self._transport.settings.base_url
 
-    @property
-    def clock_offset(self) -> timedelta:
-        """By how much the server's clock is ahead of ours, by the last response; see `ignore_noise`."""
-        return ignore_noise(self._transport.clock_offset)
+    def get_time(self) -> datetime:
+        """Return the present time by the server's clock, as far as it is known."""
+        return self._transport.get_time()
 
     # ── plans ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -195,7 +194,7 @@ class Planner:
 
     def make_runner(self) -> Runner:
         """Return a runner of this account's plans."""
-        review = partial(Review, self._read_frame, partial(self.read_loaded, live=True), lambda: self.clock_offset)
+        review = partial(Review, self._read_frame, partial(self.read_loaded, live=True), self.get_time)
         return Runner(self._transport, self.read_runs, self.journal(), review)
 
     def journal(self) -> Journal:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidTinkerPathError
@@ -102,19 +102,17 @@ def preview_rows(
     allowed: frozenset[str],
     now: datetime,
     note: str = "",
-    *,
-    clock_offset: timedelta = timedelta(0),
 ) -> pd.DataFrame:
     """Return the rows with a verdict on each and what it leads to.
 
-    `note` is the reason of those that are sent; `clock_offset` is by how much the server's clock, by which rows expire, is ahead of `now`.
+    `note` is the reason of those that are sent; `now` is by the server's clock, by which rows expire.
     """
     import pandas as pd
 
     def compare(*values: Any) -> tuple[bool, bool]:
         known = dict(zip(action.judged_by, values, strict=True))
         expiry = RequestedExpiry(known.pop("ttl_seconds", None), known.pop("until", None))
-        state = State(**{"public": None, "expires_at": None} | known).shift_expiry(-clock_offset)
+        state = State(**{"public": None, "expires_at": None} | known)
         return action.is_already(state, expiry, now), action.shortens(state, expiry, now)
 
     def decide(refusal: str, already: bool, shortens: bool, *flags: bool | None) -> tuple[str, str]:
@@ -143,7 +141,7 @@ def preview_rows(
     after = {
         "shortens": shortens,
         "public_after": _find_public_after(rows["public"], action),
-        "expires_after": _find_expires_after(rows, action, now, clock_offset),
+        "expires_after": _find_expires_after(rows, action, now),
     }
     return pd.DataFrame(front | shown | after)
 
@@ -302,7 +300,7 @@ def _find_public_after(public: pd.Series[Any], action: Action) -> Any:
     return public if action.public_after is None else pandas_array("bool", [action.public_after] * len(public))
 
 
-def _find_expires_after(rows: pd.DataFrame, action: Action, now: datetime, clock_offset: timedelta) -> Any:
+def _find_expires_after(rows: pd.DataFrame, action: Action, now: datetime) -> Any:
     """Return the expiry that each row will have, by the server's clock; a removed checkpoint has none."""
     import pandas as pd
 
@@ -311,7 +309,7 @@ def _find_expires_after(rows: pd.DataFrame, action: Action, now: datetime, clock
     if not action.sets_expiry:
         return rows["expires_at"]
     by_ttl = pd.Timestamp(now) + pd.to_timedelta(rows["ttl_seconds"].astype("Float64"), unit="s")
-    return rows["until"].where(rows["until"].notna(), by_ttl.astype(rows["until"].dtype)) + clock_offset
+    return rows["until"].where(rows["until"].notna(), by_ttl.astype(rows["until"].dtype))
 
 
 def _to_times(values: list[datetime | None]) -> pd.Series[Any]:

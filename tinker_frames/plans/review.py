@@ -6,7 +6,7 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from .actions import Action
@@ -34,8 +34,8 @@ class Review:
         Returns the present checkpoints of some runs, past the cache, and the runs that could not be read.
     read_loaded
         Returns what samplers have loaded, past the cache.
-    get_clock_offset
-        Returns by how much the server's clock is ahead of ours, which is known once it has answered.
+    get_time
+        Returns the present time by the server's clock, which is known once it has answered.
     action
         The action on the rows; guards hold only rows that will be gone earlier.
     allowed
@@ -46,11 +46,11 @@ class Review:
         self,
         read_frame: Callable[[list[str]], tuple[pd.DataFrame, set[str]]],
         read_loaded: Callable[[], Loaded],
-        get_clock_offset: Callable[[], timedelta],
+        get_time: Callable[[], datetime],
         action: Action,
         allowed: frozenset[str],
     ) -> None:
-        self._read_frame, self._read_loaded, self._get_clock_offset = read_frame, read_loaded, get_clock_offset
+        self._read_frame, self._read_loaded, self._get_time = read_frame, read_loaded, get_time
         self._action, self._allowed = action, allowed
         self._lock = threading.Lock()
         self._loaded = Loaded()
@@ -66,9 +66,9 @@ class Review:
         return read
 
     def _list_guarded(self, jobs: list[Job]) -> list[Job]:
-        """Return the rows that will be gone earlier, their expiries compared by the server's clock."""
-        now, offset = datetime.now(UTC), self._get_clock_offset()
-        return [job for job in jobs if self._action.shortens(job.before.shift_expiry(-offset), job.expiry, now)]
+        """Return the rows that will be gone earlier."""
+        now = self._get_time()
+        return [job for job in jobs if self._action.shortens(job.before, job.expiry, now)]
 
     def _find_loaded(self) -> Loaded:
         with self._lock:

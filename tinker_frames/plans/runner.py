@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from ..errors import TinkerError
 from ..rest.adapter import limit_time
@@ -167,11 +167,11 @@ class _Run:
         if outcome is None:
             self.contact.require()  # reading may have taken a while
             job.attempts += 1
-            job.sent_at = datetime.now(UTC)
+            job.sent_at = self._writer.get_time()
             job.first_sent_at = job.first_sent_at or job.sent_at
-            self._journal.record_attempt(self._plan, job.tinker_path, job.attempts)
+            self._journal.record_attempt(self._plan, job.tinker_path, job.attempts, job.sent_at)
             outcome = self._writer.send(job, bar)
-            job.answered_at = datetime.now(UTC)
+            job.answered_at = self._writer.get_time()
         self._record(outcome)
         return outcome
 
@@ -212,7 +212,7 @@ class _Run:
         writer = self._writer
         read = {run_of(path) for path in after}
         before = {path: state for path, state in writer.before.items() if run_of(path) in read}
-        return find_other_changes(before, after, writer.sent, writer.get_server_time())
+        return find_other_changes(before, after, writer.sent, writer.get_time())
 
     def _finish_row(self, outcome: Outcome) -> None:
         self._record(outcome)
@@ -299,7 +299,7 @@ class _Checks:
         problem = describe_change(job.before, state)
         if problem or state is None:
             return Outcome(job.tinker_path, "skipped", error=problem)
-        if self._action.is_already(state.shift_expiry(-self._writer.clock_offset), job.expiry, datetime.now(UTC)):
+        if self._action.is_already(state, job.expiry, self._writer.get_time()):
             return Outcome(job.tinker_path, "unchanged")
         hold = read.held.get(job.tinker_path)
         return Outcome(job.tinker_path, "skipped", error=hold) if hold else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import fields, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import pandas as pd
@@ -35,10 +35,6 @@ UNREAD = "its run could not be read"
 
 class Source(PlanSource, Protocol):
     """What the journal's plans need of their account: see `planner.Planner`."""
-
-    @property
-    def clock_offset(self) -> timedelta:
-        """By how much the server's clock is ahead of ours."""
 
     def journal(self) -> Journal:
         """Return the account's journal."""
@@ -101,9 +97,8 @@ def _record_carried_out(source: Source, journal: Journal, records: list[Record])
 
 
 def _is_done(row: Entry, action: Action, state: State, source: Source) -> bool:
-    """Tell whether a row that was sent is as requested, its expiry by the server's clock."""
-    state = state.shift_expiry(-source.clock_offset)
-    return action.is_done(state, row.stored.expiry, row.sent_at or datetime.now(UTC))
+    """Tell whether a row that was sent is as requested."""
+    return action.is_done(state, row.stored.expiry, row.sent_at or source.get_time())
 
 
 def _close(journal: Journal, records: list[Record], unread: set[str]) -> None:
@@ -164,7 +159,7 @@ def _build_inverse(source: Source, record: Record, records: list[Record]) -> Pla
     """Return the plan that restores the earlier state of rows; rows that were changed since are refused."""
     done, action, later = _list_undoable(record, records), find_action(record), find_later_changes(record, records)
     undone = _list_undone(record, records)
-    inverse, now = ACTIONS[action.undo], datetime.now(UTC)
+    inverse, now = ACTIONS[action.undo], source.get_time()
     read = source.read_runs(runs_of(row.tinker_path for row in done))
     rows = source.read_facts([row.tinker_path for row in done])
     expiries, refusals = [], []
@@ -221,18 +216,18 @@ def _find_undo_refusal(
     if unknown := _describe_unknown(before, state, action):
         return unknown
     is_own = _is_done(row, action, state, source) if row.after is None else state.expires_at in own - {None}
-    if not is_own and not _may_be_of_another_attempt(row, state, source):
+    if not is_own and not _may_be_of_another_attempt(row, state):
         return "it was changed since" if row.outcome == "done" else "it was never done, or changed since"
     if action.sets_expiry and until is not None and until - MARGIN - now < timedelta(seconds=TTL_RANGE_S[0]):
         return "its old expiry is less than an hour away, and the service accepts no shorter TTL"
     return ""
 
 
-def _may_be_of_another_attempt(row: Entry, state: State, source: Source) -> bool:
+def _may_be_of_another_attempt(row: Entry, state: State) -> bool:
     """Tell whether an expiry is one that another attempt of the same row led to: a list that was behind may have shown the one before."""
     if row.after is None or state.expires_at is None or row.attempts < 2 or row.sent_at is None:
         return False
-    expiry, found = row.stored.expiry, state.shift_expiry(-source.clock_offset).expires_at
+    expiry, found = row.stored.expiry, state.expires_at
     first, last = expiry.resolve(row.first_sent_at or row.sent_at), expiry.resolve(row.sent_at)
     if found is None or first is None or last is None:
         return False
@@ -249,7 +244,7 @@ def _describe_unknown(before: State, now: State, action: Action) -> str:
 
 
 def _find_clock_offset(row: Entry, after: datetime | None) -> timedelta:
-    """Return by how much the service's clock is ahead of ours, as the expiry shows that it gave: `after`, or never."""
+    """Return by how much the service's clock is ahead of the time of a request, as the expiry shows that it gave: `after`, or never."""
     expiry = row.stored.expiry
     asked = None if row.sent_at is None else expiry.resolve(row.sent_at)
     if asked is not None and expiry.until is not None:

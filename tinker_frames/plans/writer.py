@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from ..errors import ConflictError, ConnectionFailedError, NotFoundError, NotSupportedError, RateLimitError, TinkerError
 from ..listings.claims import NAMES
@@ -22,7 +22,7 @@ from ..schema.paths import run_of, run_url, runs_of
 from .actions import Action
 from .changes import describe_change
 from .contact import Contact
-from .jobs import MARGIN, TOLERANCE, Job, Outcome, State, ignore_noise
+from .jobs import MARGIN, TOLERANCE, Job, Outcome, State
 
 MOST_CONFLICTS = 2  # of one row: it may be busy at first; a second 409 will not change
 MAX_FUTILE_ROWS = 3  # rows that failed the same way at every attempt, with none done: the others get one attempt
@@ -113,7 +113,7 @@ class Writer:
             self._transport.call(
                 self._action.method,
                 job.url(self._action.suffix),
-                body=self._action.body(job.expiry),
+                body=self._action.body(job.expiry, self.get_time()),
                 repeat=False,
                 key=job.key,
                 progress=progress,
@@ -150,7 +150,7 @@ class Writer:
         Known are those that have expired, that were sent by a plan that removes, or of which the server's answer said what the list says.
         So is an empty list that alone would prove a deletion, if the run itself does not confirm it.
         """
-        now, jobs = self.get_server_time(), list(jobs)
+        now, jobs = self.get_time(), list(jobs)
         answered = self._reported | {job.tinker_path for job in jobs if job.was_missing}
         lost = self.before.keys() - (self.sent if self._action.removes else answered) - read.states.keys()
         lost -= {path for path in lost if (at := self.before[path].expires_at) is not None and at <= now}
@@ -259,43 +259,35 @@ class Writer:
         return not job.is_listed or job.before.is_same_object(state) is not None
 
     def is_done(self, job: Job, state: State | None) -> bool:
-        """Tell whether a checkpoint is in the requested state; expiries are compared by the server's clock."""
-        if state is not None:
-            if not self._is_known(job, state):
-                return False
-            state = state.shift_expiry(-self._transport.clock_offset)
-        return self._action.is_done(state, job.expiry, job.sent_at or datetime.now(UTC))
+        """Tell whether a checkpoint is in the requested state."""
+        if state is not None and not self._is_known(job, state):
+            return False
+        return self._action.is_done(state, job.expiry, job.sent_at or self.get_time())
 
-    @property
-    def clock_offset(self) -> timedelta:
-        """By how much the server's clock is ahead of ours; see `ignore_noise`."""
-        return ignore_noise(self._transport.clock_offset)
-
-    def get_server_time(self) -> datetime:
+    def get_time(self) -> datetime:
         """Return the present time by the server's clock."""
-        return datetime.now(UTC) + self._transport.clock_offset
+        return self._transport.get_time()
 
     def _describe_expiry(self, job: Job, state: State | None) -> str:
         """Describe an expiry that differs from both the earlier and the requested one; empty if it was not changed."""
         if not self._action.sets_expiry or state is None or state.expires_at == job.before.expires_at:
             return ""
-        wanted = job.expiry.resolve(job.sent_at or datetime.now(UTC))
-        by_server = None if wanted is None else wanted + self._transport.clock_offset
+        wanted = job.expiry.resolve(job.sent_at or self.get_time())
         before = _format_expiry(job.before.expires_at)
-        return f"it now expires {_format_expiry(state.expires_at)}, not {_format_expiry(by_server)} as requested; before: {before}"
+        return f"it now expires {_format_expiry(state.expires_at)}, not {_format_expiry(wanted)} as requested; before: {before}"
 
     def _find_own_expiry(self, job: Job, state: State | None) -> datetime | None:
-        """Return the expiry that a job gave to its checkpoint, by the server's clock: as read if that can be it, else as requested."""
-        now, offset = datetime.now(UTC), self._transport.clock_offset
+        """Return the expiry that a job gave to its checkpoint: as read if that can be it, else as requested."""
+        now = self.get_time()
         first = job.expiry.resolve(job.first_sent_at or now)
         last = job.expiry.resolve(job.answered_at or now)
         if not self._action.sets_expiry or state is None or first is None or last is None:
             return None
-        slack = MARGIN if offset else TOLERANCE  # without a `Date`, its clock is not known
+        slack = MARGIN if self._transport.clock_offset else TOLERANCE  # without a `Date`, its clock is not known
         slack += MARGIN if job.expiry.until is not None else timedelta(0)  # which is how much earlier it was requested
-        found = state.shift_expiry(-offset).expires_at
+        found = state.expires_at
         is_own = found is not None and first - slack <= found <= last + slack
-        return state.expires_at if is_own else last + offset
+        return found if is_own else last
 
     def outcome(self, job: Job, outcome: str, error: TinkerError | None = None, *, is_read: bool = False) -> Outcome:
         """Return how a row ended."""
@@ -381,7 +373,7 @@ def _send_until_settled(writer: Writer, job: Job, settings: Settings) -> Outcome
     progress, limits = Progress(), 0
     while True:
         job.attempts += 1
-        job.sent_at = datetime.now(UTC)
+        job.sent_at = writer.get_time()
         try:
             return writer.send(job, progress)
         except SendAgain as again:

@@ -44,6 +44,9 @@ from .secret import Secret, is_secret_header, strike_out, strike_out_text
 
 CONNECT_TIMEOUT_S = 5.0
 HOLDING_STATUSES = (429, 503)  # the wait applies to the whole server, not to one route
+CLOCK_NOISE = timedelta(
+    seconds=2
+)  # up to which two clocks are one: a `Date` is exact to a second, and takes time to arrive
 REPORT_INTERVAL_S, SILENCE_INTERVAL_S = 1.5, 30.0  # many threads wait for the same reason, which is reported once
 
 logger = logging.getLogger("tinker_frames")
@@ -153,6 +156,11 @@ class Transport:
         address, query = split_signature(url)
         request = Request("GET", address, signature=query, name=what)
         return self._send_with_retries(request, True, progress or Progress())
+
+    def get_time(self) -> datetime:
+        """Return the present time by the server's clock; by ours if they agree as far as can be told."""
+        offset = self.clock_offset
+        return datetime.now(UTC) + (offset if abs(offset) > CLOCK_NOISE else timedelta(0))
 
     def check_open(self) -> None:
         """Raise `TinkerError` if the transport is closed; for reads that the cache may answer."""
