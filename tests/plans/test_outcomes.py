@@ -146,7 +146,7 @@ def test_a_list_that_lags_is_read_again(server: DemoServer, client: tkf.Client) 
 
     server.faults.edit = lag
     assert plan.run()["outcome"].tolist() == ["done"] * 3
-    assert len(reads) == 3
+    assert len(reads) > 2
 
 
 @pytest.mark.parametrize(
