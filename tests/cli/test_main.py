@@ -451,8 +451,9 @@ def test_a_table_fits_its_terminal(
         assert re.search(r"[0-9]+ more\s+columns\s+\([a-z_,\s]*extra,\s+meta\.\\x1b\[31m,\s+meta\.\[/red\]", plain)
 
 
-def test_hostile_names_on_a_pipe(hostile_server: DemoServer, run: Callable[..., Outcome]) -> None:
-    """On a pipe hostile names are escaped, each on one line."""
+def test_hostile_names_on_a_pipe(hostile_server: DemoServer, run: Callable[..., Outcome], tmp_path: Path) -> None:
+    """On a pipe hostile names are escaped, each on one line; so is the name of a file that is written."""
+    assert r"\x1b[31m.csv: " in run(hostile_server, "export", "sessions", "-o", str(tmp_path / "\x1b[31m.csv")).err
     lines = run(hostile_server, "ls", "sessions", "--columns", "display_name").out.split("\n")[1:10]
     assert lines[:3] == ["[red]red[/red]", r"\x1b[31mred\x1b[0m", r"two\nlines\r\tand\x07"]
     assert lines[3:5] == [r"abc\u202edcba\u2066", r"\x9b31m"]

@@ -169,6 +169,7 @@ def export(table: str, output: str, form: str | None, encoding: Encoding, **opti
     """Write a table to a file, completely or not at all, or to standard output."""
     from ..frames import files
     from ..frames.locations import hide_location
+    from ..frames.text import escape_control_characters
 
     _check_output(output, form)
     frame, about = _read_rows(table, options)
@@ -176,7 +177,7 @@ def export(table: str, output: str, form: str | None, encoding: Encoding, **opti
         files.export_to_stream(frame, sys.stdout.buffer, FORMATS[f".{form}"], encoding=encoding)
         sys.stdout.flush()
     else:
-        output = hide_location(files.export(frame, output, encoding=encoding))
+        output = escape_control_characters(hide_location(files.export(frame, output, encoding=encoding)))
     click.echo(f"{'' if output == '-' else f'{output}: '}{summarize(frame)}", err=True)
     return 0 if about["complete"] else INCOMPLETE
 
