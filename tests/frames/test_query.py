@@ -366,6 +366,7 @@ def test_text_beside_a_column_is_a_value_of_it(written: str, meant: str, typed: 
     ("query", "problem"),
     [
         ("time > 'soon'", "'soon', which is not a time. Use e.g. 2026-01-31"),
+        ("time > 'today'", "'today', which is not a time"),
         ("'01/02/2026' > time", "not a time.*UTC"),
         ("size > '1 zb'", "'1 zb', which is not a size. Use e.g. 500MB"),
         ("size_gb > '1'", "not a size"),

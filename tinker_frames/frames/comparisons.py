@@ -247,7 +247,7 @@ def _read_time(name: str, text: str, *, has_zone: bool) -> str:
         time = pd.to_datetime(text.strip(), format="ISO8601")
         if time.tzinfo is None and has_zone:
             time = time.tz_localize("UTC")
-        if (time.tzinfo is None) == has_zone:
+        if (time.tzinfo is None) == has_zone or not text.strip()[0].isdigit():  # pandas' `today` is a local time
             raise ValueError(text)
     except ValueError:
         raise _refuse(name, text, "time" if has_zone else "time without zone", TIME_FORMS) from None
