@@ -415,8 +415,8 @@ def test_the_list_of_runs_is_held_against_what_names_runs(
 
 @pytest.mark.parametrize("cap", [20, 200])
 def test_a_search_that_ends_early_is_held_against_the_list_of_ids(client_of: Make, cap: int) -> None:
-    """Where the last page of a search may be a full one, one id past its end is asked for; one that the search lacks is a doubt."""
-    with DemoServer(runs=60, seed=3) as server:
+    """Where the last page of a search may be a full one, one id past its end is asked for; one that the search lacks is a doubt, but not one of another project."""
+    with DemoServer(runs=96, seed=3) as server:
         every = len(server.state.sessions())
         assert every > 20
         server.faults.edit = lambda endpoint, body: (
@@ -426,6 +426,9 @@ def test_a_search_that_ends_early_is_held_against_the_list_of_ids(client_of: Mak
             frame = client_of(server).sessions()
         assert get_report(frame)["complete"] is (cap >= every)
         assert server.requests.count("list_sessions") <= 1
+        server.faults.edit = None
+        project = frame["project_id"].iloc[0]
+        assert len(client_of(server).sessions(project_id=project, require_complete=True)) == 20
 
 
 def test_a_list_of_one_type_may_leave_the_other_out(client_of: Make) -> None:

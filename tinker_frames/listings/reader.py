@@ -116,7 +116,9 @@ class TableReader:
             return self._transport.call("POST", SESSIONS.path, body=body, progress=progress).content
 
         def has_more(found: set[str]) -> bool:
-            """Tell whether the list of ids, which some servers have as well, goes on where the search ends."""
+            """Tell whether the list of ids, which some servers have as well, goes on where the search ends; it is of all projects."""
+            if project_id is not None:
+                return False  # not known
             params = {"limit": 1, "offset": len(found), "access_scope": access_scope}
             try:
                 content = self._transport.call("GET", SESSION_IDS.path, params=params, progress=progress).content
