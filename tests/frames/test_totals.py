@@ -63,11 +63,12 @@ def test_one_key_among_very_many() -> None:
 
 
 def test_periods_are_those_of_utc() -> None:
-    """A time belongs to its UTC day, week (named by its Monday), month and year, whatever zone the frame is in."""
+    """A time belongs to its UTC day, week (named by its Monday), month and year, whatever zone the frame is in, and where it is text."""
     times = pd.to_datetime(["2026-10-31T23:30:00-05:00", None], utc=True).tz_convert("America/Lima")
     frame = pd.DataFrame({"time": times, "size_gb": [1.0, 2.0]})
-    found = {name: sum_groups(frame, name).dropna()[name].tolist() for name in PERIODS}
-    assert found == {"day": ["2026-11-01"], "week": ["2026-10-26"], "month": ["2026-11"], "year": ["2026"]}
+    text = frame.assign(time=frame["time"].astype(str))
+    found, read = ({name: sum_groups(each, name).dropna()[name].tolist() for name in PERIODS} for each in (frame, text))
+    assert found == read == {"day": ["2026-11-01"], "week": ["2026-10-26"], "month": ["2026-11"], "year": ["2026"]}
 
 
 @pytest.mark.parametrize(

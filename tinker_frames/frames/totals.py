@@ -13,6 +13,7 @@ from ..errors import InvalidRequestError
 from ..schema.arguments import check_argument
 from .comparisons import find_close_columns
 from .metadata import find_key, list_key_columns
+from .values import to_times
 
 # Short names of groups, each with the columns that tell it: the first that the frame has.
 GROUPS = {
@@ -107,6 +108,8 @@ def _suggest_group(frame: pd.DataFrame, name: str) -> str:
 
 def to_periods(times: pd.Series[Any], unit: str) -> pd.Series[Any]:
     """Return the UTC day, week, month or year of each time as text: a week by its first day."""
+    if not pd.api.types.is_datetime64_any_dtype(times.dtype):  # text, as `pd.read_csv` leaves it
+        times = to_times(times)
     if getattr(times.dt, "tz", None) is not None:
         times = times.dt.tz_convert("UTC").dt.tz_localize(None)
     periods = times.dt.to_period(unit)
