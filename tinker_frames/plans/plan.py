@@ -47,7 +47,7 @@ OUTCOMES_DOC = """DataFrame
     One row per checkpoint of the plan:
 
     * `outcome` (category): `done` (as requested, and not so just before), `unchanged` (already in that state), `skipped` (not sent, or gone before it
-      was), `failed`, or `unknown` (sent, and its effect could not be read)
+      was written, or before an unclear answer could be settled), `failed`, or `unknown` (sent, and its effect could not be read)
     * `tinker_path` (str)
     * `error` (str): why it was not done; of a `done` delete that the server answered with 404 or 410, that another client may have done it
     * `action` (str): the name of the action
