@@ -31,7 +31,7 @@ def test_retire_keeps_the_best_by_a_metric_of_the_logs(
     text = command(shared_server, *call)
     assert text.code == 0
     words = " ".join(text.out.split())
-    assert "by keep_public() | read_within('60d') | best('test/nll', n=2)" in words
+    assert "by best('test/nll', n=2) | keep_public() | read_within('60d')" in words
     assert "from which" in words
     assert "are in no training log" in text.err
     rows = json.loads(command(shared_server, *call, "--format", "json", "--allow", "parent").out)
