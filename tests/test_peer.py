@@ -18,7 +18,7 @@ from tinker_frames.schema.columns import Column, Table
 
 from .demo.test_sdk import Sdk
 
-pytestmark = pytest.mark.peer
+pytestmark = [pytest.mark.peer, pytest.mark.xdist_group("sdk")]  # one process starts the SDK
 
 RUNS = 120
 OURS = ("publish_checkpoint", "unpublish_checkpoint", "set_checkpoint_ttl_from_tinker_path", "delete_checkpoint")

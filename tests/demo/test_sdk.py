@@ -11,7 +11,7 @@ import pytest
 
 from tinker_frames.demo import DemoServer
 
-pytestmark = pytest.mark.peer
+pytestmark = [pytest.mark.peer, pytest.mark.xdist_group("sdk")]  # one process starts the SDK
 
 DRIVER = Path(__file__).with_name("sdk_driver.py")
 
