@@ -16,6 +16,7 @@ import inspect
 import operator
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
@@ -37,7 +38,7 @@ from .frames.values import (
 from .schema.arguments import check_argument, check_count, check_text
 from .schema.coerce import parse_object
 from .schema.docstrings import document
-from .schema.durations import DURATION_FORMS, parse_duration
+from .schema.durations import DURATION_FORMS, explain_ambiguity, parse_duration
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -413,11 +414,14 @@ def _compile_matcher(pattern: str) -> Callable[[Any], bool]:
 
 def _parse_days(age: Age) -> float:
     """Return a duration in days; a bare number has no unit that people agree on."""
-    seconds = parse_duration(age) if isinstance(age, (str, timedelta)) else 0
+    seconds = 0
+    with suppress(InvalidRequestError):
+        seconds = parse_duration(age) if isinstance(age, (str, timedelta)) else 0
     if seconds > 0:
         return seconds / DAY_S
     raise InvalidRequestError(
-        f"{age!r} is not a duration with a unit", hint=f"Use e.g. {DURATION_FORMS}, or a timedelta."
+        f"{age!r} is not a duration with a unit{explain_ambiguity(age)}",
+        hint=f"Use e.g. {DURATION_FORMS}, or a timedelta.",
     )
 
 

@@ -86,9 +86,11 @@ def test_lineage_needs_no_account(command: Callable[..., Any], monkeypatch: pyte
     assert path in [row["parent_path"] for row in rows]
     assert "name the training logs" in command(None, "lineage", path).err
     monkeypatch.setattr("tinker_frames.cli.logs.RUNS", 1)
-    path = DemoServer(runs=1).state.runs()[0].newest_checkpoint("training").tinker_path
-    rows = json.loads(command(None, "lineage", "--demo", path, "--format", "json").out)
-    assert [row["log_path"] is not None for row in rows] == [True]
+    path = DemoServer(runs=1, hostile=False).state.runs()[0].newest_checkpoint("training").tinker_path
+    done = command(None, "lineage", "--demo", path, "--format", "json")
+    assert [row["log_path"] is not None for row in json.loads(done.out)] == [True]
+    assert "these logs are gone now" in done.err
+    assert "no log names this checkpoint" not in command(None, "lineage", "--demo", path).out
 
 
 def test_lineage_takes_what_info_takes(command: Callable[..., Any], runs: Path) -> None:

@@ -16,6 +16,8 @@ import tinker_frames as tkf
 
 pytestmark = pytest.mark.peer
 
+FOLDERS = {"state": "weights", "sampler": "sampler_weights"}
+
 
 @dataclass
 class Dataset:
@@ -50,17 +52,30 @@ def test_a_folder_of_the_cookbook_is_read(tmp_path: Path, monkeypatch: pytest.Mo
         )
     logger.log_metrics({"test/nll": math.nan, "state_path": "tinker://run/weights/000030"}, 30)
     logger.log_summary({"cost/total_usd": 1.25})
-    for name, epoch, batch in (("000012", 1, 2), ("final", 3, 0)):
-        paths = {"state_path": f"tinker://run/weights/{name}", "sampler_path": f"tinker://run/sampler_weights/{name}"}
+
+    def write_checkpoint(run: str, name: str, epoch: int, batch: int, *kinds: str) -> None:
+        paths = {f"{kind}_path": f"tinker://{run}/{folder}/{name}" for kind, folder in FOLDERS.items() if kind in kinds}
         logger.store.write_checkpoint({"name": name, "epoch": epoch, "batch": batch, "elapsed_tokens": 5} | paths)
+
+    for name, epoch, batch, *kinds in (
+        ("000012", 1, 2, *FOLDERS),
+        ("000020", 2, 0, *FOLDERS),
+        ("000025", 2, 5, "sampler"),
+    ):
+        write_checkpoint("run", name, epoch, batch, *kinds)
     assert logger.store.truncate_metrics(20) == 11
     for step in range(20, 26):
         logger.log_metrics({"train_mean_nll": 0.5, "epoch": 2}, step)
+    write_checkpoint("again", "final", 3, 0, *FOLDERS)
 
     logs = tkf.logs(tmp_path)
-    assert logs.checkpoints["step"].tolist() == [12, 30]
-    assert logs.read_values("train_mean_nll").tolist() == [3 - 12 / 50, 0.5]
-    assert logs.read_values("test/nll").tolist() == [2.5, 2.5], "what it logged after the resume's step is gone"
+    assert logs.checkpoints["step"].tolist() == [12, 20, 25, 30]
+    assert logs.read_values("train_mean_nll").tolist() == [3 - 12 / 50, 0.5, 3 - 25 / 50, 0.5]
+    assert logs.read_values("test/nll").tolist() == [2.5] * 4, "what it logged after the resume's step is gone"
+    assert [parent.parent_path for parent, _ in logs.parents] == [
+        "tinker://parent/weights/final",
+        "tinker://run/weights/000020",
+    ]
     assert logs.runs["dataset_builder.batch_size"].tolist() == [64]
     assert logs.runs["dataset_builder.names"].tolist() == ['["a","b"]']
     assert logs.runs["parent_path"].tolist() == ["tinker://parent/weights/final"]

@@ -115,6 +115,18 @@ def test_a_log_that_does_not_tell_its_parent_is_not_silent(
     assert frame.tinker.with_metrics(tmp_path)["is_parent"].isna().all(), "nor is it known what it resumed from"
 
 
+def test_a_metric_from_before_an_earlier_checkpoint_is_a_problem(tmp_path: Path) -> None:
+    """Rows whose metric was logged last before an earlier checkpoint was saved are counted, for each metric; at its own step it is not."""
+    lines = [{"step": 0, "test/nll": 1.0, "loss": 1.0}, {"step": 25, "loss": 0.5}, {"step": 30, "test/nll": 0.5}]
+    saved = [save("one", name, batch=batch) for name, batch in (("a", 10), ("b", 20), ("c", 30), ("d", 30))]
+    write_folder(tmp_path, lines, saved, {})
+    frame = frame_of("a", "b", "c", "d", runs=("one",))
+    frame.attrs["tinker"] = {"problems": []}
+    found = frame.tinker.with_metrics(tmp_path).attrs["tinker"]["problems"]
+    assert [(each["column"], each["rows"]) for each in found] == [("test/nll", 2), ("loss", 2)]
+    assert found[0]["examples"] == ["tinker://one/weights/b", "tinker://one/sampler_weights/b"]
+
+
 def test_logs_are_joined_one_after_the_other(tmp_path: Path) -> None:
     """Rows that the second logs do not name keep the metrics of the first; rows that neither names are counted; so do own frames."""
     one = write_folder(tmp_path / "a", [{"step": 1, "nll": 1.0}], [save("one", "a", batch=1)], {})

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import json
+import math
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import pandas as pd
@@ -220,6 +224,65 @@ def test_a_resumed_run_has_metrics_of_both_parts(tmp_path: Path) -> None:
     assert logs.problems["file"].tolist() == ["config.json", "metrics.jsonl.pre_resume_latest"]
     assert logs.metrics["step"].tolist() == [0, 10, 20, 30, 40]
     assert logs.read_values("test/nll").tolist() == [8.0]
+
+
+def save_sampler(run: str, name: str, **fields: Any) -> dict[str, Any]:
+    """Return a line of `checkpoints.jsonl` of sampler weights alone, which no run resumes from."""
+    return {name: value for name, value in save(run, name, **fields).items() if name != "state_path"}
+
+
+OLD, NEW = ([{"step": step, "test/nll": step + added} for step in (0, 10, 20, 30)] for added in (0.0, 100.0))
+FROM_10 = [OLD[0], *NEW[1:]]  # what a resume at step 10 leaves, and logs
+
+
+@pytest.mark.parametrize(
+    ("records", "resume", "values"),
+    [
+        # The old run's samplers are of its own weights; the new run has what it has logged.
+        ([save("a", "000010"), save_sampler("a", "000020"), save("b", "000020"), save("b", "000030")], 10, [110, 20, 120, 130]),
+        # The new run has saved nothing yet.
+        ([save("a", "000010"), save_sampler("a", "000020")], 10, [110, 20]),
+        # Nobody knows where the metrics from before are, or when the resume was.
+        ([save("a", "000010"), save_sampler("a", "000020"), save("b", "000030")], None, [110, None, 130]),
+        ([save("a", "000010"), save_sampler("a", "000020"), save("a", "000030")], 10, [110, None, 130]),
+        ([save("a", "000005"), save("a", "000020")], 10, [0, None]),
+        # A run that began again has not resumed from a later step, and one in another spelling is the same.
+        ([save("a", "000020"), save("b", "000010")], None, [None, 110]),
+        ([save("a:train:0", "000010"), save("a%3Atrain%3A0", "000020")], None, [110, 120]),
+    ],
+)  # fmt: skip
+def test_checkpoints_from_before_a_resume_have_metrics_of_their_own_weights(
+    tmp_path: Path, records: list, resume: int | None, values: list
+) -> None:
+    """What was saved behind the step that a later run resumed at has the metrics from before that resume, or none; a problem says so."""
+    write_folder(tmp_path, FROM_10, records, {})
+    if resume is not None:
+        write_folder(tmp_path / "old", OLD)
+        (tmp_path / "old" / "metrics.jsonl").rename(tmp_path / f"metrics.jsonl.pre_resume_{resume:06d}")
+        shutil.rmtree(tmp_path / "old")
+    logs = tkf.logs(tmp_path)
+    assert [None if math.isnan(value) else value for value in logs.read_values("test/nll").tolist()] == values
+    lost = logs.problems[logs.problems["problem"].str.startswith("saved before a resume")]
+    assert lost["rows"].sum() == values.count(None)
+    runs = {record["sampler_path"].split("/")[2].replace("%3A", ":") for record in records}
+    assert {parent.training_run_id for parent, _ in logs.parents} == runs
+
+
+def test_several_resumes(tmp_path: Path) -> None:
+    """Each of several runs that resumed one from another has the metrics of its own weights."""
+    records = [
+        save("a", "000010"),
+        save_sampler("a", "000020"),
+        save("b", "000015"),
+        save_sampler("b", "000030"),
+        save("c", "000030"),
+    ]
+    logged = {"metrics.jsonl.pre_resume_000010": OLD, "metrics.jsonl.pre_resume_000015": FROM_10}
+    last = [OLD[0], NEW[1], {"step": 20, "test/nll": 220.0}, {"step": 30, "test/nll": 230.0}]
+    write_folder(tmp_path, last, records, {})
+    for name, lines in logged.items():
+        (tmp_path / name).write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert tkf.logs(tmp_path).read_values("test/nll").tolist() == [110, 20, 110, 130, 230]
 
 
 @pytest.fixture

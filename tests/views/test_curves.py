@@ -30,7 +30,9 @@ def make_log(values: list[float], *paths: str) -> RunLog:
     """Return the log of a run with one metric, a value and a checkpoint at each step; other paths are all at step 0."""
     steps = {f"tinker://{RUN}/weights/{step}": step for step in range(len(values))} | dict.fromkeys(paths, 0)
     log = RunLog({"loss": Points(np.arange(len(values)), np.array(values))}, Logs([]))
-    log.find_steps = lambda paths: [steps.get(path) for path in paths]
+    log.find_marks = lambda metric, paths: [
+        (steps[path], values[steps[path]]) if path in steps else None for path in paths
+    ]
     return log
 
 

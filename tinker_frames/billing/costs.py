@@ -55,7 +55,7 @@ def check_groups(by: str | Iterable[str]) -> list[str]:
         if name not in known and not (name.startswith(METADATA) and name != METADATA):
             close = get_close_matches(name, known, 1)
             meant = f"; did you mean {close[0]}?" if close else f"; is it a key of the metadata, meta.{name}?"
-            meant = "" if "," in name or not name else meant
+            meant = "" if "," in name or not name or name.startswith(METADATA) else meant
             raise InvalidRequestError(f"there is no group {name!r} of costs{meant}", hint=suggest_list(name) or hint)
     if not names:
         raise InvalidRequestError("by= names no group", hint=hint)

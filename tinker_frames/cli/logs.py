@@ -35,6 +35,7 @@ def add_logs(frame: pd.DataFrame, logs: Sequence[str], per: str | None = None) -
 
     Standard error says how many checkpoints have no log.
     """
+    from ..training_logs.join import EARLY, TEST
     from ..training_logs.reader import logs as read_logs
 
     if not logs:
@@ -46,6 +47,9 @@ def add_logs(frame: pd.DataFrame, logs: Sequence[str], per: str | None = None) -
     settings = [name for name in names if name in read.runs.columns and name not in frame.columns]
     joined: pd.DataFrame = frame.tinker.with_metrics(read, config=settings)
     problems = {each["column"]: each for each in joined.attrs["tinker"]["problems"]}
+    for name, each in problems.items():
+        if each["problem"] == EARLY and TEST.match(name):
+            click.echo(f"{name} of {each['rows']:,} checkpoints {EARLY}", err=True)
     if "log_path" in problems:
         click.echo(f"{problems['log_path']['rows']:,} of {len(joined):,} checkpoints are in no training log", err=True)
     if "is_parent" in problems:
@@ -108,4 +112,4 @@ def _read_logs(logs: Sequence[str]) -> Logs:
     if logs:
         return read_logs(logs)
     with tempfile.TemporaryDirectory() as folder:
-        return read_logs(DemoServer(runs=RUNS, seed=SEED).write_logs(folder))
+        return read_logs(DemoServer(runs=RUNS, seed=SEED, hostile=False).write_logs(folder))

@@ -174,7 +174,7 @@ def _to_cells(label: str, values: pd.Series[Any]) -> Cells:
     forms = [texts]
     if label.endswith(_MODEL):  # what tells models apart is behind their organization
         forms.append([re.sub(r"^[^/]+/(?=.)", "…/", text) for text in texts])
-    return Cells(label, forms, _is_number(values), is_cut=bool(is_free))
+    return Cells(label, forms, _is_number(values), is_cut=bool(is_free and label))  # bars have no label
 
 
 def _is_number(values: pd.Series[Any]) -> bool:

@@ -39,11 +39,12 @@ class RunLog:
     def __init__(self, points: dict[str, Points], logs: Logs) -> None:
         self.points, self._logs = points, logs
 
-    def find_steps(self, paths: Iterable[str]) -> list[int | None]:
-        """Return the step that belongs to each tinker path; None where the log does not tell."""
-        # At the end, that of a path that no line names.
-        steps = [*self._logs.checkpoints["step"].fillna(-1).tolist(), -1]
-        return [None if steps[row] < 0 else steps[row] for row in self._logs.find_rows(list(paths))]
+    def find_marks(self, metric: str, paths: Iterable[str]) -> list[tuple[int, float] | None]:
+        """Return the step of each tinker path and the metric there, of its own weights also after a resume; None where the log does not tell."""
+        steps = self._logs.checkpoints["step"].fillna(-1).tolist()
+        values = self._logs.read_values(metric).tolist()
+        rows = self._logs.find_rows(list(paths))
+        return [None if row < 0 or steps[row] < 0 else (steps[row], values[row]) for row in rows]
 
 
 def read_run_log(log_path: str) -> RunLog:

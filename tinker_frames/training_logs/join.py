@@ -29,6 +29,7 @@ STEP = f"{PREFIX}step"  # the step that metrics are read at, beside the account'
 LINK = "wandb_link"  # the key of the metadata in which the cookbook keeps a run's page
 NO_LOG = "no training log names the checkpoint"
 NO_ROW = "the joined frame has no row of it"
+EARLY = "was logged last before an earlier checkpoint of the run was saved, so it says little about this one"
 NOT_TOLD = "not every training log says what its run was started from"
 TEST = re.compile(r"test|eval|val")  # the beginning of the names of metrics that say how good a checkpoint is
 KEYS = ("tinker_path", "training_run_id", "session_id")
@@ -73,7 +74,7 @@ def add_metrics(
     """
     rows = np.array(logs.find_rows(frame["tinker_path"]), dtype="int64")
     data = _read_metrics(logs, rows, metrics)
-    odd = _name_not_finite(logs, rows, data)
+    odd, early = _name_not_finite(logs, rows, data), _count_early(frame, logs, rows, data)
     data |= _read_settings(logs, rows, list_texts("config", config))
     data = {rename_column(name) if name != "log_path" else name: values for name, values in data.items()}
     data[STEP] = _take(logs.checkpoints["step"], rows)
@@ -84,7 +85,7 @@ def add_metrics(
         _count_rows("log_path", NO_LOG, frame["tinker_path"][is_without].dropna()),
         _count_rows("is_parent", NOT_TOLD, frame["tinker_path"][_find_open(joined, logs)].dropna()),
     ]
-    joined.attrs = _add_problems(frame, problems)
+    joined.attrs = _add_problems(frame, [*problems, *early])
     if isinstance(about := joined.attrs.get("tinker"), dict):
         log_paths = pd.Series(_take(logs.checkpoints["log_path"], rows), index=frame.index)
         joined.attrs["tinker"] = {**about, LOGS: note_folders(frame, log_paths)}
@@ -150,6 +151,15 @@ def _name_not_finite(logs: Logs, rows: np.ndarray[Any, Any], names: Iterable[str
     odd = {name: flag for name, flag in flags.items() if flag.any()}
     lists = [[name for name, flag in odd.items() if flag[place]] for place in range(len(rows))] if odd else []
     return {NOT_FINITE: pandas_array("json", [canonical_json(each) if each else None for each in lists])} if odd else {}
+
+
+def _count_early(
+    frame: pd.DataFrame, logs: Logs, rows: np.ndarray[Any, Any], names: Iterable[str]
+) -> list[dict[str, Any]]:
+    """Return a problem for each metric that some rows have from before an earlier checkpoint."""
+    paths = frame["tinker_path"]
+    flags = {name: logs.read_early(name)[rows] & (rows >= 0) for name in names if len(logs.checkpoints)}
+    return [_count_rows(rename_column(name), EARLY, paths[flag].dropna()) for name, flag in flags.items()]
 
 
 def _match_names(wanted: Iterable[str], names: list[str]) -> list[str]:

@@ -68,6 +68,11 @@ class Points(NamedTuple):
         places = np.searchsorted(self.steps, steps, side="right") - 1
         return np.where(places >= 0, self.values[np.maximum(places, 0)], math.nan)
 
+    def find_steps(self, steps: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the step at or just before each of some steps; -1 before the first."""
+        places = np.searchsorted(self.steps, steps, side="right") - 1
+        return np.where(places >= 0, self.steps[np.maximum(places, 0)], -1)
+
 
 class Metrics(NamedTuple):
     """The metrics of one log folder."""

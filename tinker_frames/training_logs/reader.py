@@ -161,7 +161,15 @@ class Logs:
 
     def read_not_finite(self, name: str) -> NDArray[np.bool_]:
         """Return for each row of `checkpoints` whether what the log has of a metric at its step is NaN or infinite."""
-        parts = [scan.not_finite.get(name, np.zeros(len(scan.records), dtype=bool)) for scan in self._scans]
+        return self._concat_flags(scan.not_finite.get(name) for scan in self._scans)
+
+    def read_early(self, name: str) -> NDArray[np.bool_]:
+        """Return for each row of `checkpoints` whether a metric was logged last before an earlier checkpoint was saved."""
+        return self._concat_flags(scan.early.get(name) for scan in self._scans)
+
+    def _concat_flags(self, found: Iterable[NDArray[np.bool_] | None]) -> NDArray[np.bool_]:
+        missing = [np.zeros(len(scan.records), dtype=bool) for scan in self._scans]
+        parts = [none if flags is None else flags for flags, none in zip(found, missing, strict=True)]
         return np.concatenate(parts) if parts else np.array([], dtype=bool)
 
     def __len__(self) -> int:

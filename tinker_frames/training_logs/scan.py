@@ -11,7 +11,7 @@ import numpy as np
 
 from .folders import CHECKPOINTS, CONFIG, GZ, METRICS, PRE_RESUME, LogFolder
 from .parsing import Metrics, Problem, Problems, add_earlier, parse_config, parse_lines, parse_metrics
-from .steps import Parent, find_parents, find_steps, read_path
+from .steps import LOST, NO_METRICS, Parent, find_attempts, find_parents, find_resumes, find_steps, read_path
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,6 +33,9 @@ class Scan:
     last_step: int | None
     values: dict[str, NDArray[np.float64]]  # of each metric, at or just before each record
     not_finite: dict[str, NDArray[np.bool_]]  # of metrics that have such values: which records are at one
+    early: dict[
+        str, NDArray[np.bool_]
+    ]  # of metrics with such values: which were logged before an earlier checkpoint was saved
     parents: list[Parent]
     loaded: str | None  # what the first run was started from
     is_loaded_known: bool | None  # whether `loaded` is what config.json says; None if there is no such file
@@ -63,11 +66,16 @@ def scan_folder(folder: LogFolder, files: dict[str, Any]) -> Scan:
     settings, loaded, is_known = _read_config(files, bool(records), problems)
     if isinstance(files.get(CHECKPOINTS), OSError):
         is_known = False  # nor is it known what it resumed from
-    metrics = read_metrics(files, problems)
+    by_resume = read_resumes(files, problems)
+    metrics = by_resume[None]
     steps: list[int | None] = _collect(CHECKPOINTS, records, lambda rows, own: find_steps(rows, metrics, own), problems)
-    values, not_finite = _find_values(metrics, steps)
-    parents = find_parents(records, loaded)
-    found = (settings, records, steps, metrics.last_step, values, not_finite, parents, loaded, is_known)
+    attempts = find_attempts(records, steps)
+    resumes = find_resumes(records, steps, attempts, [step for step in by_resume if step is not None])
+    lost = [record.get("name") for record, resume in zip(records, resumes, strict=True) if resume == LOST]
+    problems += [Problem(CHECKPOINTS, NO_METRICS, len(lost), str(lost[0]))] if lost else []
+    values, not_finite, early = _find_values(by_resume, steps, resumes)
+    parents = find_parents(attempts, records, loaded)
+    found = (settings, records, steps, metrics.last_step, values, not_finite, early, parents, loaded, is_known)
     return Scan(folder, *found, problems)
 
 
@@ -89,29 +97,45 @@ def _read_config(
 
 
 def _find_values(
-    metrics: Metrics, steps: list[int | None]
-) -> tuple[dict[str, NDArray[np.float64]], dict[str, NDArray[np.bool_]]]:
-    """Return each metric at or just before some steps, NaN where there is none; and which of these values are not finite in the log."""
+    by_resume: dict[int | None, Metrics], steps: list[int | None], resumes: list[int | None]
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Return each metric at or just before some steps, NaN where there is none; and which values are not finite in the log, and which early."""
     at = np.array([-1 if step is None else step for step in steps], dtype=np.int64)
-    is_known = np.array([step is not None for step in steps], dtype=bool)
-    values, not_finite = {}, {}
-    for name, points in metrics.points.items():
-        values[name] = np.where(is_known, points.find_values(at), math.nan)
-        is_odd = is_known & (at >= points.steps[0]) & ~np.isfinite(values[name])
-        if is_odd.any():
-            not_finite[name] = is_odd
-    return values, not_finite
+    ordered = np.unique(np.append(at, -1))
+    before = ordered[np.maximum(np.searchsorted(ordered, at) - 1, 0)]  # the step of the checkpoint before each
+    values, not_finite, early = dict[str, Any](), dict[str, Any](), dict[str, Any]()
+    for resume, metrics in by_resume.items():
+        is_read = (at >= 0) & np.array([each == resume for each in resumes], dtype=bool)
+        for name, points in metrics.points.items():
+            values[name] = np.where(is_read, points.find_values(at), values.get(name, math.nan))
+            is_known = is_read & (at >= points.steps[0])
+            for flags, flag in ((not_finite, ~np.isfinite(values[name])), (early, points.find_steps(at) <= before)):
+                if (is_known & flag).any():
+                    flags[name] = (is_known & flag) | flags.get(name, False)
+    return values, not_finite, early
 
 
 def read_metrics(files: dict[str, Any], problems: list[Problem]) -> Metrics:
     """Return the metrics of a folder, with those that files from before a resume have of earlier steps."""
-    content = _read_content(files, METRICS, problems) or b""
-    found: Metrics = _collect(METRICS, content, parse_metrics, problems)
+    return read_resumes(files, problems)[None]
+
+
+def read_resumes(files: dict[str, Any], problems: list[Problem]) -> dict[int | None, Metrics]:
+    """Return the metrics of a folder as they were before each resume, by its step, and under None as they are now.
+
+    Each has those from before the resume before it, of the steps up to that.
+    """
     odd = [name for name in files if name.startswith(PRE_RESUME) and not name.removeprefix(PRE_RESUME).isdecimal()]
     problems += [Problem(name, NO_RESUME, 1, "") for name in odd]
-    for step, name in sorted(_find_resumes(files), reverse=True):  # the latest resume first
-        if (old := _read_content(files, name, problems)) is not None:
-            found = add_earlier(found, _collect(name, old, parse_metrics, problems), step)
+    found: dict[int | None, Metrics] = {}
+    before: tuple[int, Metrics] | None = None
+    for step, name in [*sorted(_find_resumes(files)), (None, METRICS)]:
+        content = _read_content(files, name, problems)
+        if content is None and step is not None:
+            continue
+        metrics: Metrics = _collect(name, content or b"", parse_metrics, problems)
+        found[step] = metrics if before is None else add_earlier(metrics, before[1], before[0])
+        before = (step, found[step]) if step is not None else None
     return found
 
 

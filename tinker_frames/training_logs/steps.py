@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..schema.coerce import EXACT_FLOAT, coerce_value, replace_surrogates
-from ..schema.paths import normalize_path, run_of
+from ..schema.paths import normalize_path, normalize_run, run_of
 from .parsing import Metrics, Problems
 
 STEP_DIGITS = 6  # of the names that the cookbook gives: `000120` is the checkpoint of step 120
@@ -17,6 +17,16 @@ COUNTS = ("step", "batch", "epoch")
 NOT_A_COUNT = "a step, batch or epoch that is not a whole number"
 NO_PATH = "names no tinker path"
 NO_STEP = "its step is not known, so it has no metrics"
+NO_METRICS = "saved before a resume from an earlier step, and the metrics from before it are not known"
+LOST = -1  # the resume of a checkpoint with that problem
+
+
+class Attempt(NamedTuple):
+    """A training run of a log folder."""
+
+    training_run_id: str
+    begins: int  # the place of its first checkpoint among the records
+    resumed: int | None  # that of the training state that it resumed from; None if it resumed from none of them
 
 
 class Parent(NamedTuple):
@@ -114,15 +124,55 @@ def find_run(record: dict[str, Any]) -> str | None:
     return next((run_of(path) for name in PATHS if (path := read_path(record, name))), None)
 
 
-def find_parents(records: Iterable[dict[str, Any]], loaded: str | None) -> list[Parent]:
-    """Return the training runs of a log in order, each with the checkpoint that it was started from.
+def find_attempts(records: Sequence[dict[str, Any]], steps: Sequence[int | None]) -> list[Attempt]:
+    """Return the training runs of a log, in order.
 
-    The first was started from `loaded`; one that resumed, as a run of its own, from the last training state before.
+    One that resumed is a run of its own, and went on from the last training state before; from a later step than its own it cannot have.
     """
-    found: dict[str, Parent] = {}
-    for record in records:
-        run, state = find_run(record), read_path(record, "state_path")
-        if run is not None and run not in found:
-            found[run] = Parent(run, loaded)
-        loaded = state or loaded
-    return list(found.values()) or ([Parent(None, loaded)] if loaded else [])
+    found: dict[str, Attempt] = {}
+    state: int | None = None  # the place of the last training state so far
+    for place, (record, step) in enumerate(zip(records, steps, strict=True)):
+        run = find_run(record)
+        if run is not None and (key := normalize_run(run)) not in found:
+            at = None if state is None else steps[state]
+            found[key] = Attempt(run, place, None if at is not None and step is not None and at > step else state)
+        state = place if read_path(record, "state_path") else state
+    return list(found.values())
+
+
+def find_parents(attempts: Sequence[Attempt], records: Sequence[dict[str, Any]], loaded: str | None) -> list[Parent]:
+    """Return the training runs of a log in order, each with the checkpoint that it was started from: the state it resumed from, else `loaded`."""
+    states = [None if each.resumed is None else read_path(records[each.resumed], "state_path") for each in attempts]
+    found = [Parent(each.training_run_id, state or loaded) for each, state in zip(attempts, states, strict=True)]
+    return found or ([Parent(None, loaded)] if loaded else [])
+
+
+def find_resumes(
+    records: Sequence[dict[str, Any]],
+    steps: Sequence[int | None],
+    attempts: Sequence[Attempt],
+    resumes: Collection[int],
+) -> list[int | None]:
+    """Return for each checkpoint the step of the resume that went back behind it; None for those that what followed went on from.
+
+    The metrics of its weights are in the file from before that resume; of `LOST` ones no file is known.
+    """
+    found: list[int | None] = [None] * len(records)
+
+    def mark(places: range, step: int, resume: int) -> None:
+        for place in places:
+            if found[place] is None and (steps[place] or 0) > step:
+                found[place] = resume
+
+    begins = {each.begins: 0 if each.resumed is None else steps[each.resumed] for each in attempts[1:]}
+    for place, step in begins.items():
+        if step is not None:
+            mark(range(place), step, step if step in resumes else LOST)
+    states = [place for place, record in enumerate(records) if read_path(record, "state_path")]
+    for step in sorted(set(resumes) - set(begins.values())):  # a run that resumed there has saved nothing yet
+        last = max((number for number, place in enumerate(states) if steps[place] == step), default=None)
+        if last is None or last == len(states) - 1:
+            mark(range(len(records)), step, LOST if last is None else step)
+        else:  # the next state was saved after the resume; what is between may have been saved before or after
+            mark(range(states[last], states[last + 1]), step, LOST)
+    return found

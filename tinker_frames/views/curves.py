@@ -64,14 +64,12 @@ def thin_out(values: np.ndarray[Any, Any], most: int = MOST_POINTS) -> np.ndarra
 
 def list_marks(log: RunLog, metric: str, checkpoints: pd.DataFrame, key: str, now: datetime) -> list[CurveMark]:
     """Return the checkpoints whose step the log knows, one for each step and look."""
-    steps = log.find_steps(checkpoints["tinker_path"])
-    known = checkpoints[np.array([step is not None for step in steps], dtype=bool)]
-    at = np.array([step for step in steps if step is not None], dtype=np.int64)
+    marks = log.find_marks(metric, checkpoints["tinker_path"])
+    known = checkpoints[np.array([mark is not None for mark in marks], dtype=bool)]
     looks = find_looks(known, now)
-    values = log.points[metric].find_values(at)
     found: dict[tuple[int, int], CurveMark] = {}
-    for place, (path, step, value) in enumerate(zip(known["tinker_path"], at, values, strict=True)):
-        same = int(step), int(looks[place])
+    for place, (path, (step, value)) in enumerate(zip(known["tinker_path"], filter(None, marks), strict=True)):
+        same = step, int(looks[place])
         if np.isfinite(value) and (same not in found or path == key):
             name = str(known["name"].iloc[place]) if "name" in known else str(path)
             found[same] = {

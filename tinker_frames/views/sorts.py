@@ -91,7 +91,8 @@ def sort_of(frame: pd.DataFrame) -> Sort:
             return sort
     keys = ", ".join(sort.key for sort in SORTS.values())
     raise InvalidRequestError(
-        "this frame is not of a table that can be explored", hint=f"Keep its key, one of the columns {keys}."
+        "this frame is not of a table that can be explored",
+        hint=f"Keep its key, one of the columns {keys}; usage() and costs() have a chart, storage() has none.",
     )
 
 

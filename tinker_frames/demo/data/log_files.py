@@ -34,8 +34,9 @@ def write_log_folders(runs: Iterable[Run], folder: Path) -> list[Path]:
             continue
         written.append(folder / f"{run.last_request_time:%Y-%m-%d}-{number:03d}-{run.base_model.split('/')[-1]}")
         _write_folder(run, written[-1], number, parent)
-    if written:
-        _leave_traces(written[0], written[-1])
+    resumed = next((each for each in written if _read_states(each)), None)
+    if resumed is not None:
+        _leave_traces(resumed, written[-1])
     return written
 
 
@@ -111,10 +112,17 @@ def _write_lines(file: Path, lines: list[dict[str, Any]]) -> None:
     file.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
 
 
+def _read_states(folder: Path) -> list[int]:
+    """Return the steps of the training states in a log folder."""
+    lines = (folder / "checkpoints.jsonl").read_text(encoding="utf-8").splitlines()
+    return [record["batch"] for record in map(json.loads, lines) if "state_path" in record]
+
+
 def _leave_traces(resumed: Path, running: Path) -> None:
-    """Leave in one folder what a resume does, and in another what a run does that is writing a line."""
+    """Leave in one folder what a run does that resumed from its last training state, and in another what one does that is writing a line."""
+    at = _read_states(resumed)[-1]
     lines = (resumed / "metrics.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
-    at = json.loads(lines[len(lines) // 2])["step"]
-    (resumed / f"metrics.jsonl.pre_resume_{at:06d}").write_text("".join(lines[: len(lines) * 2 // 3]), encoding="utf-8")
+    lost = [json.dumps(json.loads(lines[-1]) | {"step": at + step}) + "\n" for step in range(1, 4)]
+    (resumed / f"metrics.jsonl.pre_resume_{at:06d}").write_text("".join([*lines, *lost]), encoding="utf-8")
     with (running / "metrics.jsonl").open("a", encoding="utf-8") as file:
         file.write('{"step": 99')
