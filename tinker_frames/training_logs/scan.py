@@ -70,7 +70,8 @@ def scan_folder(folder: LogFolder, files: dict[str, Any]) -> Scan:
     metrics = by_resume[None]
     steps: list[int | None] = _collect(CHECKPOINTS, records, lambda rows, own: find_steps(rows, metrics, own), problems)
     attempts = find_attempts(records, steps)
-    resumes = find_resumes(records, steps, attempts, [step for step in by_resume if step is not None])
+    last_steps = {step: found.last_step for step, found in by_resume.items()}
+    resumes = find_resumes(records, steps, attempts, last_steps)
     lost = [record.get("name") for record, resume in zip(records, resumes, strict=True) if resume == LOST]
     problems += [Problem(CHECKPOINTS, NO_METRICS, len(lost), str(lost[0]))] if lost else []
     values, not_finite, early = _find_values(by_resume, steps, resumes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -151,27 +151,38 @@ def find_resumes(
     records: Sequence[dict[str, Any]],
     steps: Sequence[int | None],
     attempts: Sequence[Attempt],
-    resumes: Collection[int],
+    last_steps: Mapping[int | None, int | None],
 ) -> list[int | None]:
     """Return for each checkpoint the step of the resume that went back behind it; None for those that what followed went on from.
 
-    The metrics of its weights are in the file from before that resume; of `LOST` ones no file is known.
+    The metrics of its weights are in the file from before that resume; of `LOST` ones no file is known. `last_steps` has the last step of
+    each file, and under None of the metrics as they are now. Of several resumes at one step, the file is from before the last.
     """
     found: list[int | None] = [None] * len(records)
+    states = [place for place, record in enumerate(records) if read_path(record, "state_path")]
 
-    def mark(places: range, step: int, resume: int) -> None:
+    def mark(places: range, at: int, resume: int) -> None:
         for place in places:
-            if found[place] is None and (steps[place] or 0) > step:
-                found[place] = resume
+            step = steps[place]
+            if found[place] is None and step is not None and step > at:
+                is_short = (
+                    resume != LOST and (last_steps[resume] or 0) < step
+                )  # of a later attempt, which came less far
+                found[place] = LOST if is_short else resume
 
     begins = {each.begins: 0 if each.resumed is None else steps[each.resumed] for each in attempts[1:]}
+    last_of = {step: place for place, step in begins.items()}
     for place, step in begins.items():
-        if step is not None:
-            mark(range(place), step, step if step in resumes else LOST)
-    states = [place for place, record in enumerate(records) if read_path(record, "state_path")]
-    for step in sorted(set(resumes) - set(begins.values())):  # a run that resumed there has saved nothing yet
+        if step is None:
+            continue
+        # A run that has saved no state may have been followed by one that resumed at the same step, and saved nothing yet.
+        furthest = max((each or 0 for each in steps[place:]), default=0)
+        is_open = not any(state >= place for state in states) and (last_steps[None] or 0) < furthest
+        is_kept = step in last_steps and place == last_of[step] and not is_open
+        mark(range(len(records) if is_open and step in last_steps else place), step, step if is_kept else LOST)
+    for step in sorted({each for each in last_steps if each is not None} - last_of.keys()):
         last = max((number for number, place in enumerate(states) if steps[place] == step), default=None)
-        if last is None or last == len(states) - 1:
+        if last is None or last == len(states) - 1:  # what resumed there has saved nothing yet
             mark(range(len(records)), step, LOST if last is None else step)
         else:  # the next state was saved after the resume; what is between may have been saved before or after
             mark(range(states[last], states[last + 1]), step, LOST)
