@@ -53,11 +53,12 @@ class Billing:
 
     def usage(self, start: Moment, end: Moment | None, options: Options) -> TableFrame:
         """Read billing events, with the names and metadata of their sessions."""
+        span = parse_span(start, end, self._now())
         with run_beside(partial(self._read_sessions, options), Progress(), "tinker-frames-sessions") as beside:
-            span, listing = self._read_span(start, end, options)
+            listing = self._read_span(span, options)
             again = parse_span(start, end, self._now())
             if again != span:  # the first answer has shown the server's clock
-                span, listing = self._read_span(start, end, options)
+                span, listing = again, self._read_span(again, options)
             sessions = beside.result().get() if listing.data.num_rows else None
         about = dict(zip(("start", "end"), span.key, strict=True))
         frame, report = build_frame(USAGE, listing), replace(listing.report)
@@ -78,9 +79,8 @@ class Billing:
         """Return the time by the server's clock, as far as it is known."""
         return self._transport.get_time()
 
-    def _read_span(self, start: Moment, end: Moment | None, options: Options) -> tuple[Window, Listing]:
-        span = parse_span(start, end, self._now())
-        return span, explain_role("usage", lambda: self._reader.read(span, options))
+    def _read_span(self, span: Window, options: Options) -> Listing:
+        return explain_role("usage", lambda: self._reader.read(span, options))
 
     def storage(self, options: Options) -> TableFrame:
         """Read what is stored now, by project and owner."""
