@@ -317,6 +317,24 @@ def test_a_server_that_is_gone_is_not_asked_for_every_run(server: DemoServer, cl
     assert server.requests.count(RUN_LIST) < len(runs)
 
 
+def test_an_empty_list_without_a_total_is_no_proof_beside_runs(server: DemoServer, client_of: Make) -> None:
+    """Where runs do not name what they have saved, an empty user's list is read by run, or is not complete; without runs it is."""
+
+    def spoil(endpoint: str, body: Any) -> Any:
+        if endpoint == USER_LIST:
+            return {"checkpoints": []}
+        rows = [{name: run[name] for name in run if not name.endswith("_checkpoint")} for run in body["training_runs"]]
+        return body | {"training_runs": rows} if has_runs else {"training_runs": [], "cursor": {"total_count": 0}}
+
+    server.faults.edit = lambda endpoint, body: spoil(endpoint, body) if endpoint in (USER_LIST, RUNS) else body
+    has_runs = True
+    assert set(client_of(server).checkpoints(require_complete=True)["tinker_path"]) == list_all(server)
+    with pytest.raises(tkf.errors.IncompleteListingError, match="the list is empty and has no total"):
+        client_of(server).checkpoints(by="user", require_complete=True)
+    has_runs = False
+    assert client_of(server).checkpoints(require_complete=True, refresh=True).empty
+
+
 def test_an_inventory_of_what_is_accessible_says_what_it_cannot_list(server: DemoServer, client_of: Make) -> None:
     """The service does not list other users' checkpoints: their runs are named, and all own rows are there."""
     owned = {run.training_run_id for run in server.state.runs()}

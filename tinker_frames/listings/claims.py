@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from .listing import Listing
+
 NAMES = ("last_checkpoint", "last_sampler_checkpoint")  # of a training run
 LOOKED_AT = 100  # rows: a server names its checkpoints with their segment, or does not
 
@@ -85,6 +87,14 @@ def _list_named(runs: pa.Table, name: str) -> list[str]:
     expires = runs[f"{name}_expires_at"]
     is_there = pc.fill_null(pc.greater(expires, pa.scalar(datetime.now(UTC), expires.type)), True)
     return list(runs[f"{name}_path"].filter(is_there).drop_null().to_pylist())
+
+
+def explain_empty(checkpoints: Listing, runs: Listing | None) -> str | None:
+    """Return why an empty list is doubted: it has no total, and there are training runs, which do not tell what they have saved."""
+    is_bare = not checkpoints.data.num_rows and checkpoints.report.total is None
+    if runs is None or not is_bare or not {f"{name}_path" for name in NAMES} & set(runs.report.lacks):
+        return None
+    return "the list is empty and has no total, and the training runs do not name their checkpoints"
 
 
 def may_have_another_list(checkpoints: pa.Table) -> bool:

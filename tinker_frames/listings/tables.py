@@ -34,7 +34,7 @@ from ..schema.catalog import (
 )
 from ..schema.columns import Table, empty_arrow
 from ..schema.paths import runs_of
-from .claims import Claims, collect_claims, may_have_another_list
+from .claims import Claims, collect_claims, explain_empty, may_have_another_list
 from .listing import Listing, Report, apply_limit, join_listings
 from .proof import union_sweeps
 from .reader import TableReader
@@ -261,12 +261,12 @@ class Tables:
         except TinkerError as error:
             return listing, f"the training runs, which name their newest checkpoints, could not be read: {error.what}"
         claims = known.collect()
-        problem = claims.explain(listing.data)
+        problem = claims.explain(listing.data) or explain_empty(listing, known.runs)
         if problem is None or (is_other and by == "auto"):
             return listing, problem
         listing = self._user_list(replace(options, refresh=True))
         again = self._read_again(known, options)
-        return listing, claims.keep_common(again.collect()).explain(listing.data)
+        return listing, claims.keep_common(again.collect()).explain(listing.data) or explain_empty(listing, again.runs)
 
     def _find_known(self, known: _Known, options: Options, *, read_runs: bool) -> _Known:
         """Return the runs and sessions that were read already; with `read_runs`, else the first page of runs."""
