@@ -221,7 +221,8 @@ class ViewPage:
         try:
             self.host.wait_until(lambda: look() == wanted)
         except AssertionError:
-            assert look() == wanted
+            found = look()
+            assert found == wanted, f"{found!r}, not {wanted!r}"
 
     def wait_for_text(self, look: Callable[[], str], part: str) -> None:
         """Wait until `look()` contains a text; fail with the actual text."""
