@@ -19,6 +19,7 @@ from tests.events import Watch
 from tinker_frames.demo import DemoServer
 from tinker_frames.rest.interrupts import is_interrupted, keep_interrupts
 from tinker_frames.rest.progress import Progress
+from tinker_frames.rest.threads import start_thread
 
 
 def lose_ctrl_c() -> None:
@@ -90,6 +91,22 @@ def test_a_lost_ctrl_c_is_raised_at_the_end(nested: bool) -> None:
         with pytest.raises(KeyboardInterrupt), keep_interrupts():
             lose_ctrl_c()
         assert not is_interrupted()
+
+
+def test_another_thread_does_not_take_a_lost_ctrl_c() -> None:
+    """What a thread beside the main one raises may be ignored, so the main one raises it too."""
+
+    def take() -> None:
+        with keep_interrupts():
+            pass
+
+    @keep_interrupts()
+    def work() -> None:
+        lose_ctrl_c()
+        assert isinstance(start_thread(take, "beside").result(10).error, KeyboardInterrupt)
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
 
 
 @pytest.mark.parametrize("handler", [signal.SIG_IGN, lambda *_: None])

@@ -54,7 +54,8 @@ def keep_interrupts() -> Iterator[None]:
         if is_outer and signal.getsignal(signal.SIGINT) is handle:
             signal.signal(signal.SIGINT, previous)
     if (error := noted.error) is not None:
-        noted.error = None
+        if threading.current_thread() is threading.main_thread():  # what another thread raises may be ignored
+            noted.error = None
         raise error.with_traceback(None)
 
 
