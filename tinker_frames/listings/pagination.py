@@ -130,9 +130,7 @@ class Coverage:
     _none: bool = False  # the first page reported no rows
     _read: list[tuple[int, int]] = field(default_factory=list)  # covered ranges, sorted, disjoint
     _empty: Counter[int] = field(default_factory=Counter)  # offset → empty pages there
-    _tails: Counter[int] = field(
-        default_factory=Counter
-    )  # end → pages that began with the last row before it, and had none after it
+    _tails: Counter[int] = field(default_factory=Counter)  # end → pages of the last row before it, and none after it
     _longest: int = 0  # rows of the longest page
     _wrong: int = 0  # empty pages at places where there are rows
     _short_ends: set[int] = field(default_factory=set)  # ends of pages that were shorter than the server can give

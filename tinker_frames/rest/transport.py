@@ -44,9 +44,8 @@ from .secret import Secret, is_secret_header, strike_out, strike_out_text
 
 CONNECT_TIMEOUT_S = 5.0
 HOLDING_STATUSES = (429, 503)  # the wait applies to the whole server, not to one route
-CLOCK_NOISE = timedelta(
-    seconds=2
-)  # up to which two clocks are one: a `Date` is exact to a second, and takes time to arrive
+# Up to which two clocks are one: a `Date` is exact to a second, and takes time to arrive.
+CLOCK_NOISE = timedelta(seconds=2)
 REPORT_INTERVAL_S, SILENCE_INTERVAL_S = 1.5, 30.0  # many threads wait for the same reason, which is reported once
 
 logger = logging.getLogger("tinker_frames")

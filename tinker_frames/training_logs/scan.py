@@ -33,9 +33,7 @@ class Scan:
     last_step: int | None
     values: dict[str, NDArray[np.float64]]  # of each metric, at or just before each record
     not_finite: dict[str, NDArray[np.bool_]]  # of metrics that have such values: which records are at one
-    early: dict[
-        str, NDArray[np.bool_]
-    ]  # of metrics with such values: which were logged before an earlier checkpoint was saved
+    early: dict[str, NDArray[np.bool_]]  # likewise: which were logged last before an earlier checkpoint was saved
     parents: list[Parent]
     loaded: str | None  # what the first run was started from
     is_loaded_known: bool | None  # whether `loaded` is what config.json says; None if there is no such file

@@ -165,9 +165,8 @@ def find_resumes(
         for place in places:
             step = steps[place]
             if found[place] is None and step is not None and step > at:
-                is_short = (
-                    resume != LOST and (last_steps[resume] or 0) < step
-                )  # of a later attempt, which came less far
+                # The file is of a later attempt, which came less far.
+                is_short = resume != LOST and (last_steps[resume] or 0) < step
                 found[place] = LOST if is_short else resume
 
     begins = {each.begins: 0 if each.resumed is None else steps[each.resumed] for each in attempts[1:]}
